@@ -19,6 +19,7 @@ from taskmanager.features.comments.markdown import plain_html, to_html
 from taskmanager.features.comments.models import MAX_VERSIONS, Comment
 from taskmanager.features.comments.permissions import CommentAction
 from taskmanager.features.comments.reactions import canonical
+from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.members import service as members
 from taskmanager.features.tasks.models import Task
 from taskmanager.features.users import service as users
@@ -57,6 +58,7 @@ def create(task_id: ObjectId, text: str, *, actor: Actor) -> Comment:
 def _create(task_id: ObjectId, text: str, html: str, *, actor: Actor) -> Comment:
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, CommentAction.WRITE, task)
+    projects.order_writers(task.project_id)
     mentioned = _mentioned(text, task)
     comment = Comment(task_id=task.id, author_id=actor.user_id, text=text, html=html, mentioned_ids=mentioned)
     comment.save(force_insert=True)
@@ -167,7 +169,9 @@ def react(
 
 
 def _load(task_id: ObjectId, comment_id: ObjectId, actor: Actor) -> tuple[Task, Comment]:
+    """Return a comment that will be written, and its task. Raises NotFound."""
     task = Task.objects.visible_to(actor).one(task_id)
+    projects.order_writers(task.project_id)
     return task, Comment.objects(task_id=task_id).one(comment_id)
 
 

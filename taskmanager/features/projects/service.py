@@ -126,7 +126,8 @@ class TaskRules(NamedTuple):
 def order_writers(project_id: ObjectId) -> None:
     """Let the open unit of work wait, before its transaction begins, for others that raise this project's counters.
 
-    `allocate_keys`, `next_position` and `add_usage` do so; a use case that calls it at its start is not run twice.
+    Each event of the project does so, and `allocate_keys`, `next_position` and `add_usage`. A use case calls it as
+    soon as it knows the project and that it will write: when others are there, it is run again after them.
     """
     hold_advisory_lock(f"project:{project_id}")
 

@@ -216,7 +216,7 @@ def delete_all(edits: Sequence[Edit], *, actor: Actor) -> None:
 
 
 def _load(edits: Sequence[Edit], action: TaskAction, actor: Actor) -> list[Task]:
-    """Return the tasks of the edits. Raises NotFound, Forbidden, PreconditionFailed."""
+    """Return the tasks of the edits, to be written now. Raises NotFound, Forbidden, PreconditionFailed."""
     visible = Task.objects.visible_to(actor)
     found = {task.id: task for task in visible.documents([edit.task_id for edit in edits])}
     tasks = []
@@ -227,6 +227,8 @@ def _load(edits: Sequence[Edit], action: TaskAction, actor: Actor) -> list[Task]
         authorize(actor, action, task)
         task.check_revision(edit.if_match)
         tasks.append(task)
+    for project_id in sorted({task.project_id for task in tasks}):
+        projects.order_writers(project_id)
     return tasks
 
 

@@ -19,6 +19,7 @@ from taskmanager.core.security.permissions import authorize
 from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.querysets import BaseQuerySet
 from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.trash.service import not_put_off, put_off
 from taskmanager.features.tasks import subtasks
 from taskmanager.features.tasks.events import TaskRestored
@@ -48,6 +49,7 @@ def restore(task_id: ObjectId, *, actor: Actor) -> Task:
     authorize(actor, TaskAction.RESTORE, task)
     if task.deleted_at is None:
         return task
+    projects.order_writers(task.project_id)
     before, task = task, task.write(deleted_at=None, trashed_with=None, parent_id=_parent_id(task))
     subtasks.update_parent_progress([(before, task)], actor)
     record(TaskRestored(task, actor))

@@ -39,6 +39,7 @@ def place(
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.EDIT, task)
     task.check_revision(if_match)
+    projects.order_writers(task.project_id)
     others = Task.objects.in_project(task.project_id).filter(id__ne=task.id)
     if at == "last":
         position = fractional.at(projects.next_position(task.project_id))
@@ -100,6 +101,7 @@ def _to_watch(task_id: ObjectId, user_id: ObjectId, if_match: IfMatch, actor: Ac
     task = Task.objects.visible_to(actor).one(task_id)
     authorize(actor, TaskAction.WATCH if user_id == actor.user_id else TaskAction.SET_WATCHERS, task)
     task.check_revision(if_match)
+    projects.order_writers(task.project_id)
     return task
 
 

@@ -20,6 +20,7 @@ from taskmanager.core.storage.documents import IfMatch
 from taskmanager.core.storage.orders import Order, Row
 from taskmanager.core.storage.querysets import Page
 from taskmanager.core.storage.unit_of_work import unit_of_work
+from taskmanager.features.projects import service as projects
 from taskmanager.features.projects.models import Project
 from taskmanager.features.projects.workflow import OPEN_GROUPS
 from taskmanager.features.tasks.events import TaskFact
@@ -86,6 +87,7 @@ def create(task_id: ObjectId, kind: str, other_id: ObjectId, *, actor: Actor) ->
     source, target, stored_kind = _directed(task, other, kind)
     if kind in DIRECTED:  # it changes the other task, for example blocks it: the actor must be allowed to edit that one
         authorize(actor, TaskAction.EDIT, source)
+    _order_writers(task, other)
     if max(_number(task.id), _number(other.id)) >= MAX_RELATIONS:
         raise Conflict(f"A task has at most {MAX_RELATIONS} relations.", code="relation.too_many")
     if stored_kind in ACYCLIC:
@@ -108,9 +110,15 @@ def delete(task_id: ObjectId, relation_id: ObjectId, *, if_match: IfMatch, actor
     relation = Relation.objects.one(row["_id"])
     relation.check_revision(if_match)
     other = Task.objects.one(_other(relation, task.id))
+    _order_writers(task, other)
     relation.delete()
     source, target = (task, other) if relation.from_id == task.id else (other, task)
     _record(TaskUnrelated, relation, source, target, actor)
+
+
+def _order_writers(*tasks: Task) -> None:
+    for project_id in sorted({task.project_id for task in tasks}):
+        projects.order_writers(project_id)
 
 
 def check_blockers(tasks: Sequence[Task], actor: Actor, together: Set[ObjectId]) -> None:
