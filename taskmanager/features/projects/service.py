@@ -123,13 +123,14 @@ class TaskRules(NamedTuple):
     timezone: str
 
 
-def order_writers(project_id: ObjectId) -> None:
-    """Let the open unit of work wait, before its transaction begins, for others that raise this project's counters.
+def order_writers(*project_ids: ObjectId) -> None:
+    """Let the open unit of work wait, before its transaction begins, for others that raise these projects' counters.
 
-    Each event of the project does so, and `allocate_keys`, `next_position` and `add_usage`. A use case calls it as
-    soon as it knows the project and that it will write: when others are there, it is run again after them.
+    Each event of a project does so, and `allocate_keys`, `next_position` and `add_usage`. A use case calls it as soon
+    as it knows the projects and that it will write: when others are there, it is run again after them.
     """
-    hold_advisory_lock(f"project:{project_id}")
+    for project_id in sorted(set(project_ids)):
+        hold_advisory_lock(f"project:{project_id}")
 
 
 def allocate_keys(project_id: ObjectId, number: int = 1) -> tuple[Project, list[TaskKey]]:

@@ -67,8 +67,7 @@ def create_all(new: Sequence[NewTask], *, actor: Actor) -> list[Task]:
     by_project: dict[ObjectId, list[NewTask]] = {}
     for one in new:
         by_project.setdefault(one.project_id, []).append(one)
-    for project_id in sorted(by_project):
-        projects.order_writers(project_id)
+    projects.order_writers(*by_project)
     for project_id, items in by_project.items():
         values.check_references(project_id, [item.data for item in items], actor=actor)
     if any(one.data.get("parent_id") for one in new):
@@ -227,8 +226,7 @@ def _load(edits: Sequence[Edit], action: TaskAction, actor: Actor) -> list[Task]
         authorize(actor, action, task)
         task.check_revision(edit.if_match)
         tasks.append(task)
-    for project_id in sorted({task.project_id for task in tasks}):
-        projects.order_writers(project_id)
+    projects.order_writers(*(task.project_id for task in tasks))
     return tasks
 
 

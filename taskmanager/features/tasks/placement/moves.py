@@ -40,8 +40,8 @@ def move(task_id: ObjectId, project_id: ObjectId, *, actor: Actor) -> Task:
     authorize(actor, TaskAction.CREATE, Task(project_id=project_id))
     if task.project_id == project_id:
         return task
+    projects.order_writers(task.project_id, project_id)
     for locked_id in sorted((task.project_id, project_id)):
-        projects.order_writers(locked_id)
         acyclic.lock(locked_id)
     moved = _move([task, *subtasks.below(task)], project_id, actor)
     subtasks.update_parent_progress([(task, moved)], actor)

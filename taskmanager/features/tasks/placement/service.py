@@ -36,10 +36,7 @@ def place(
     Units of work of one project write the same event stream: of two that read the same neighbours, one is run again.
     Raises NotFound, Forbidden, PreconditionFailed, Invalid (`task.neighbour_unknown`).
     """
-    task = Task.objects.visible_to(actor).one(task_id)
-    authorize(actor, TaskAction.EDIT, task)
-    task.check_revision(if_match)
-    projects.order_writers(task.project_id)
+    task = _to_write(task_id, TaskAction.EDIT, if_match, actor)
     others = Task.objects.in_project(task.project_id).filter(id__ne=task.id)
     if at == "last":
         position = fractional.at(projects.next_position(task.project_id))
@@ -98,8 +95,14 @@ def unwatch(task_id: ObjectId, user_id: ObjectId, *, if_match: IfMatch, actor: A
 
 
 def _to_watch(task_id: ObjectId, user_id: ObjectId, if_match: IfMatch, actor: Actor) -> Task:
+    action = TaskAction.WATCH if user_id == actor.user_id else TaskAction.SET_WATCHERS
+    return _to_write(task_id, action, if_match, actor)
+
+
+def _to_write(task_id: ObjectId, action: TaskAction, if_match: IfMatch, actor: Actor) -> Task:
+    """Return a task that will be written. Raises NotFound, Forbidden, PreconditionFailed."""
     task = Task.objects.visible_to(actor).one(task_id)
-    authorize(actor, TaskAction.WATCH if user_id == actor.user_id else TaskAction.SET_WATCHERS, task)
+    authorize(actor, action, task)
     task.check_revision(if_match)
     projects.order_writers(task.project_id)
     return task

@@ -87,7 +87,7 @@ def create(task_id: ObjectId, kind: str, other_id: ObjectId, *, actor: Actor) ->
     source, target, stored_kind = _directed(task, other, kind)
     if kind in DIRECTED:  # it changes the other task, for example blocks it: the actor must be allowed to edit that one
         authorize(actor, TaskAction.EDIT, source)
-    _order_writers(task, other)
+    projects.order_writers(task.project_id, other.project_id)
     if max(_number(task.id), _number(other.id)) >= MAX_RELATIONS:
         raise Conflict(f"A task has at most {MAX_RELATIONS} relations.", code="relation.too_many")
     if stored_kind in ACYCLIC:
@@ -110,15 +110,10 @@ def delete(task_id: ObjectId, relation_id: ObjectId, *, if_match: IfMatch, actor
     relation = Relation.objects.one(row["_id"])
     relation.check_revision(if_match)
     other = Task.objects.one(_other(relation, task.id))
-    _order_writers(task, other)
+    projects.order_writers(task.project_id, other.project_id)
     relation.delete()
     source, target = (task, other) if relation.from_id == task.id else (other, task)
     _record(TaskUnrelated, relation, source, target, actor)
-
-
-def _order_writers(*tasks: Task) -> None:
-    for project_id in sorted({task.project_id for task in tasks}):
-        projects.order_writers(project_id)
 
 
 def check_blockers(tasks: Sequence[Task], actor: Actor, together: Set[ObjectId]) -> None:
