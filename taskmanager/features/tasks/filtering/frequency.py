@@ -17,7 +17,7 @@ from taskmanager.core.storage.orders import Filter, Row
 from taskmanager.core.storage.replicas.reading import readable
 from taskmanager.features.tasks.counts.models import TaskCounts
 from taskmanager.features.tasks.counts.numbers import NONE
-from taskmanager.features.tasks.filtering.selectivity import conjuncts, is_narrow, tags_of
+from taskmanager.features.tasks.filtering.selectivity import asked, conjuncts, is_narrow, tags_of
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "$eq": operator.eq,
@@ -55,9 +55,8 @@ class Frequencies:
             return min(self.total, sum(self.expected(part) for part in value if _is_counted(part)))
         if name == "marks":
             return sum(self._numbers[name][tag] for tag in tags_of(value))
-        asked = value if isinstance(value, dict) else {"$eq": value}
-        found = self._numbers[name].items()
-        return sum(number for one, number in found if all(_OPERATORS[sign](one, to) for sign, to in asked.items()))
+        limits, found = asked(value).items(), self._numbers[name].items()
+        return sum(number for one, number in found if all(_OPERATORS[sign](one, to) for sign, to in limits))
 
 
 def _numbers(row: Row) -> Iterator[tuple[str, Any, int]]:
@@ -96,7 +95,7 @@ def _is_counted_condition(name: str, value: Any) -> bool:
     if name == "marks":
         tags = tags_of(value)
         return bool(tags) and not any(tag.startswith("w") for tag in tags)
-    return name in COUNTED and (not isinstance(value, dict) or value.keys() <= _OPERATORS.keys())
+    return name in COUNTED and asked(value).keys() <= _OPERATORS.keys()
 
 
 def _tags(query: Filter) -> Iterator[str]:

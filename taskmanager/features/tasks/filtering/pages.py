@@ -32,7 +32,7 @@ from taskmanager.core.errors import Invalid, Unavailable
 from taskmanager.core.filters.binding import TOO_WIDE
 from taskmanager.core.security.access import Actor
 from taskmanager.core.storage.database import TOO_SLOW, bounded
-from taskmanager.core.storage.orders import ABSENT, Filter, Key, Order
+from taskmanager.core.storage.orders import ABSENT, Filter, Key, Order, Row
 from taskmanager.core.storage.parts import MAX_MERGED, PartsOfPage, pinned, ranged, scoped
 from taskmanager.core.storage.querysets import Page, page_of_rows, projection
 from taskmanager.core.stored_rows import StoredRows
@@ -110,7 +110,7 @@ class PageReader:
         if len(self.project_ids) > 1:
             if found == Selectivity.NARROW:
                 return (self._soon_in_order() if self._is_frequent() else None) or self._narrow()
-            if indexed(self.condition):
+            if self._own:
                 return self._indexed()
         if self.after or len(self.project_ids) > MAX_MERGED:
             return self._of_parts()
@@ -128,7 +128,7 @@ class PageReader:
 
     def _indexed(self) -> Page:
         """Read the page from the index of the rarest condition if few tasks meet it, else from that of the order."""
-        is_begin = self._index != self.order.name() or self.order.fields[0][0] in indexed(self.condition)
+        is_begin = self._index != self.order.name() or self.order.fields[0][0] in self._own
         page = self._soon_in_order() if is_begin else None
         if page is None:
             numbers = self._numbers()
@@ -141,7 +141,7 @@ class PageReader:
 
         Where the counts of the projects do not tell it, they are counted up to MAX_FEW: infinite stands for more.
         """
-        parts = indexed(self.condition)
+        parts = self._own
         told = {name: value for name, value in parts.items() if name in COUNTED}
         counted = frequencies(told, self.project_ids) if told else None
         numbers = {name: counted.of(name, value) for name, value in told.items()} if counted else {}
@@ -247,6 +247,10 @@ class PageReader:
     def _ranges(self) -> list[Filter]:
         absent = {field for field, value in conjuncts(self.condition) if value == ABSENT}
         return ranged(self.order, self.after, absent)
+
+    @cached_property
+    def _own(self) -> dict[str, Row]:
+        return indexed(self.condition)
 
     @cached_property
     def _bytes(self) -> int:

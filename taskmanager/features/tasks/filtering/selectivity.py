@@ -97,15 +97,16 @@ def conjuncts(query: Filter) -> Iterator[tuple[str, Any]]:
 def _of(name: str, value: Any) -> Selectivity:
     if name == "$or":
         return min(map(selectivity, value))
-    index, asked = _INDEXES.get(name, _NONE), _asked(value)
-    if not asked.keys() <= index.operators:
+    index = _INDEXES.get(name, _NONE)
+    if not asked(value).keys() <= index.operators:
         return Selectivity.FREE
     # a flag is one tag of many tasks: of all that have no assignee, or no label
-    return Selectivity.INDEXED if name == "marks" and any(len(tag) == 1 for tag in tags_of(asked)) else index.answers
+    return Selectivity.INDEXED if name == "marks" and any(len(tag) == 1 for tag in tags_of(value)) else index.answers
 
 
-def _asked(value: Any) -> Row:
-    return value if isinstance(value, dict) else {"$eq": value}
+def asked(condition: Any) -> Row:
+    """Return a condition as {operator: value}: a plain value stands for `$eq`."""
+    return condition if isinstance(condition, dict) else {"$eq": condition}
 
 
 def is_narrow(name: str, value: Any) -> bool:
@@ -115,9 +116,8 @@ def is_narrow(name: str, value: Any) -> bool:
 
 def tags_of(condition: Any) -> list[str]:
     """Return the index tags that a condition on them names as values."""
-    if not isinstance(condition, dict):
-        return [condition]
-    return [*condition.get("$in", []), *([condition["$eq"]] if "$eq" in condition else [])]
+    operators = asked(condition)
+    return [*operators.get("$in", []), *([operators["$eq"]] if "$eq" in operators else [])]
 
 
 def index_of_people(query: Filter, order: Order) -> str | None:
@@ -140,7 +140,7 @@ def indexed(query: Filter) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for name, value in conjuncts(query):
         if _of(name, value):
-            found[name] = found.get(name, {}) | _asked(value)
+            found[name] = found.get(name, {}) | asked(value)
     has_own = all(_INDEXES.get(name, _NONE).name for name in found)
     return {name: found[name] for name in _INDEXES if name in found} if has_own else {}
 
@@ -226,10 +226,10 @@ def in_projects(query: Filter, project_ids: Iterable[ObjectId]) -> tuple[list[Ob
 
 def _named(condition: Any) -> tuple[set[ObjectId], bool] | None:
     """Return the projects that a condition names, and whether it is for these; None for conditions of other forms."""
-    asked = condition if isinstance(condition, dict) else {"$eq": condition}
-    if len(asked) != 1:
+    operators = asked(condition)
+    if len(operators) != 1:
         return None
-    ((operator, value),) = asked.items()
+    ((operator, value),) = operators.items()
     if operator == "$not":
         denied = _named(value)
         return denied and (denied[0], not denied[1])
